@@ -149,3 +149,10 @@ def own_base(project, base_model_dir):
         else:
             shutil.copy(file, project / "base" / file.name)
     return project / "base"
+
+
+@pytest.mark.parametrize(("command", "option"), [("plan", "--card"), ("tune", "--rate")])
+def test_not_a_number_is_refused_where_a_number_is_expected(project, command, option):
+    (project / "mine.yaml").write_text(RECIPE)
+    result = CliRunner().invoke(tweetstyle, [command, "mine.yaml", option, "nan"])
+    assert result.exit_code == 2 and f"Invalid value for '{option}'" in result.output, result.output

@@ -121,6 +121,7 @@ def test_without_a_card_it_is_said_what_to_write_instead(parameters, method, nam
         (CUDA_13, "579.99", "fail", "driver 580 or later; installed is 579.99"),
         (CUDA_12, "535.183.01", "ok", "CUDA 12.8"),
         (CUDA_12, "470.1", "fail", "driver 525 or later"),
+        (CUDA_13, "[N/A]", "fail", "driver 580 or later; installed is [N/A]"),
         (TorchBuild("2.14.1+cpu", None), "580.65", "fail", "built for the CPU alone: it cannot use the NVIDIA GeForce RTX 3060"),
     ],
 )

@@ -29,6 +29,7 @@ def fake(on_card=0):
         ("0.30.0", "570.1", (6, 1), "ok"),
         ("0.30.0", "550.1", (7, 0), "ok"),
         ("a build of my own", "531.1", (8, 6), "ok"),
+        ("0.30.0", "[Unknown Error]", (8, 6), "warn"),
     ],
 )
 def test_the_driver_that_a_version_needs(version, driver, capability, state):

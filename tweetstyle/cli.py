@@ -9,7 +9,7 @@ import click
 
 from tweetstyle import __version__
 from tweetstyle.console import rich_console, say
-from tweetstyle.wording.commands import Argument, CommandGroup, OfflineCommand, Option
+from tweetstyle.wording.commands import Argument, CommandGroup, FiniteRange, OfflineCommand, Option
 
 argument, option = partial(click.argument, cls=Argument), partial(click.option, cls=Option)
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
@@ -77,7 +77,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
     "--card",
     "card_gib",
     metavar="GIB",
-    type=click.FloatRange(0.5, 1024),
+    type=FiniteRange(0.5, 1024),
     help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or with this many GiB.",
 )
 @option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for N kept tweets, of about 50 tokens each.")
@@ -142,9 +142,7 @@ def playback(recipe: Path, show: int | None, force: bool) -> None:
 
 @tweetstyle.command(cls=OfflineCommand)
 @RECIPE
-@option(
-    "--rate", "rates", type=click.FloatRange(0, 1, min_open=True), multiple=True, metavar="RATE", help="A rate to try; repeat it for more."
-)
+@option("--rate", "rates", type=FiniteRange(0, 1, min_open=True), multiple=True, metavar="RATE", help="A rate to try; repeat it for more.")
 @option("--steps", type=click.IntRange(10), default=40, show_default=True, metavar="N", help="Steps of each training, at most the run's.")
 def tune(recipe: Path, rates: tuple[float, ...], steps: int) -> None:
     """Compare learning rates by short trainings; write a copy of RECIPE with the best, where it is better beyond doubt.

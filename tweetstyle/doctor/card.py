@@ -8,7 +8,7 @@ from packaging.version import Version
 from tweetstyle.console import size
 from tweetstyle.doctor.versions import TorchBuild
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.gpu import BF16, ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
+from tweetstyle.hardware.gpu import BF16, ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process, driver_branch
 from tweetstyle.locale import N_, _
 from tweetstyle.plan.estimate import ResourceEstimate
 
@@ -87,7 +87,7 @@ def _torch(state: CardState, torch: TorchBuild) -> Check:
         do = _("make setup in a fresh clone installs torch built for CUDA ({otherwise})", otherwise=_(ON_THE_CPU))
         return fail(name, what, do)
     least = LEAST_DRIVER.get(torch.cuda_major, 0)
-    driver = int((state.driver or "").split(".")[0])
+    driver = driver_branch(state.driver)
     if driver < least:
         what = _("{built}, which needs driver {least} or later; installed is {driver}", built=built, least=least, driver=state.driver)
         do = _("update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart", least=least)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.check import Check, ok, warn
-from tweetstyle.hardware.gpu import CardState, Gpu
+from tweetstyle.hardware.gpu import CardState, Gpu, driver_branch
 from tweetstyle.inference.ollama import LoadedModel, OllamaClient
 from tweetstyle.locale import _
 
@@ -43,7 +43,7 @@ def check_driver(version: str, driver: str, capability: tuple[int, int]) -> Chec
     numbers = re.match(r"(\d+)\.(\d+)", version)
     newer = numbers is not None and (int(numbers[1]), int(numbers[2])) >= FIRST_WITH_NEWER_DRIVER
     least = OLLAMA_LEAST_DRIVER_OLD_CARD if OLD_CARDS[0] <= capability <= OLD_CARDS[1] else OLLAMA_LEAST_DRIVER
-    if newer and int(driver.split(".")[0]) < least:
+    if newer and driver_branch(driver) < least:
         values = {"version": version, "least": least, "driver": driver}
         what = _("Ollama {version} needs driver {least} or later and runs on the CPU with {driver}", **values)
         return warn("ollama", what, _("update the driver (Ubuntu: sudo ubuntu-drivers install) and restart"))

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -98,6 +99,12 @@ def find_card() -> Card | None:
         return None
     gpu = cards[0]
     return Card(gpu.total, gpu.total - gpu.free + withheld(gpu.total), gpu.name, seen=True)
+
+
+def driver_branch(version: str | None) -> int:
+    """580 of "580.65.06"; 0 where nvidia-smi has no number, as in "[N/A]"."""
+    found = re.match(r"\d+", version or "")
+    return int(found[0]) if found else 0
 
 
 def observe_card(environment: Mapping[str, str]) -> CardState:

@@ -1,6 +1,7 @@
 """click's commands in the reader's language: offline, each error as one message."""
 
 import inspect
+import math
 import sys
 from itertools import pairwise
 from typing import Any
@@ -35,6 +36,15 @@ class Argument(click.Argument):
 
 class Option(click.Option):
     metavar, help = ShownInLanguage(), ShownInLanguage()
+
+
+class FiniteRange(click.FloatRange):
+    """A range of floats without "nan", which no comparison with its ends refuses."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        if math.isnan(number := super().convert(value, parameter, context)):
+            self.fail(_("{value!r} is not a valid {number_type}.", value=value, number_type=self.name), parameter, context)
+        return number
 
 
 class PortableCommand(click.Command):
