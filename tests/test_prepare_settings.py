@@ -42,6 +42,8 @@ SAYS_OTHERWISE = [
         ("j'ai vu le film hier soir avec ma soeur et franchement c'est {}bon", "", "pas "),
         ("ça fait {} ans que je marche dans cette forêt avec mon vieux chien", "12", "13"),
         ("i have been walking in this old forest with {} of my dogs today", "three", "four"),
+        ("je te dis que c'est tout à fait {}possible de trouver une place ici le samedi", "", "im"),
+        ("my neighbours were so {}happy with the new colour of the old ferry this year", "", "un"),
         ("we do{} want to see that movie again with the whole family next week", "", "n't"),
     )
     for word in words

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tweetstyle.cleaning.clean import LONGEST_AUTOMATIC_POST
 from tweetstyle.cleaning.clean import RULES as TWEET_RULES
-from tweetstyle.cleaning.known_phrases import TELLING
+from tweetstyle.cleaning.known_phrases import NEGATED, TELLING
 from tweetstyle.cleaning.near_duplicates import DuplicatePair, folded, near_duplicates, to_drop
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
@@ -39,6 +39,7 @@ _TOKEN = re.compile(
       | (?P<link>⟨link⟩) | @\w+ | \#\w+ | [^\W\d]+(?:'[^\W\d]+)*""",
     re.X,
 )
+_WORD = re.compile(r"\w+")
 _MAY_VARY = re.compile(r"\d|https?://|www\.|pic\.", re.I)
 
 
@@ -112,9 +113,22 @@ def repetitions(pairs: Iterable[DuplicatePair], texts: Sequence[str], every_leng
     from tweetstyle.text.copying import is_recitable
 
     says = lru_cache(4096)(lambda place: tuple(TELLING.findall(folded(texts[place]))))
+    words = lru_cache(4096)(lambda place: frozenset(_WORD.findall(folded(texts[place]))))
+
+    def same(one: int, other: int) -> bool:
+        return says(one) == says(other) and not _negates(words(one), words(other))
+
     for pair in pairs:
-        if (every_length or is_recitable(texts[pair.later])) and (pair.jaccard == 1 or says(pair.later) == says(pair.earlier)):
+        if (every_length or is_recitable(texts[pair.later])) and (pair.jaccard == 1 or same(pair.later, pair.earlier)):
             yield pair
+
+
+def _negates(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether a word of one text alone is, behind a prefix that negates, a word of the other alone."""
+    alone = one - other, other - one
+    return any(
+        (prefix := NEGATED.match(word)) and word[prefix.end() :] in plain for negated, plain in (alone, alone[::-1]) for word in negated
+    )
 
 
 RULES: dict[str, Callable[[list[Candidate], Data], None]] = {

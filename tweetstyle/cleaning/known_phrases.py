@@ -56,3 +56,5 @@ OWN_QUOTE = rf"[^\"“”«»]*[\"”»]\s*,?\s*(?:{_any['behind_own_quote']})(?
 """From within the quotation marks behind "@bob:" on: the author speaks of what is in them. For such an expression too."""
 TELLING = re.compile(rf"\d+|\b(?:{_any['telling']})\b|n['’]t\b")
 """Found in a folded text."""
+NEGATED = re.compile(rf"(?:{_any['negating_prefixes']})(?=\w{{3}})")
+"""Found at the beginning of a word."""
