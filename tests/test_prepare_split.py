@@ -110,6 +110,19 @@ def test_warnings_say_in_words_what_can_be_measured(count, hours, said):
     assert len(found) == len(said) and all(words in warning for words, warning in zip(said, found, strict=True))
 
 
+def test_a_test_split_without_the_short_texts_that_are_trained_on_says_so():
+    long = [f"un texte {i} qui est assez long" for i in range(600)]
+    for frequent, warned in (("mdr", True), ("un texte assez long écrit souvent", False)):
+        texts = long + [frequent] * 400
+        parts = split([tweet(i, text, i * 24) for i, text in enumerate(texts)], texts, data())
+        found = [str(warning) for warning in warnings(parts) if "short tweets" in warning]
+        assert bool(found) == warned, found
+        if warned:
+            assert {t.text for t in parts["test"]}.isdisjoint({"mdr"})
+            share = 400 / len(parts["train"])
+            assert found[0].startswith(f"short tweets (fewer than 20 characters) are {share:.0%} of the training tweets and 0 of the")
+
+
 def test_time_alone_leaks_and_whole_clusters_do_not():
     """800 tweets, one of eight a near-duplicate of one 10 to 500 before it."""
     texts = [

@@ -24,6 +24,13 @@ UNDATED = N_("{undated:,} of {count:,} tweets have no date: they are taken to be
 FEW_TWEETS = N_("only {count:,} test tweets: enough to see a clear gain, not a small difference between two settings")
 FEW_DAYS = N_("the test tweets cover too few days for an interval: {days}, at least {fewest} are needed")
 
+FEW_SHORT = N_(
+    "short tweets (fewer than {length} characters) are {share:.0%} of the training tweets and {held:,} of the {count:,} test tweets: "
+    "texts written often are trained on, so the figures say less about them"
+)
+LEAST_MISSED = 5
+"""Short test tweets that have to be expected before their absence says anything."""
+
 
 def split_apart(tweets: list[Tweet], labellings: Sequence[Sequence[Hashable]], data: Data) -> dict[str, list[Tweet]]:
     """As `split`, tweets together that have the same label in any of the labellings, and no near-duplicates in two splits.
@@ -164,6 +171,10 @@ def warnings(parts: Mapping[str, Sequence[Tweet]]) -> list[Later]:
         found.append(later(UNDATED, undated=undated, count=len(dates)))
     if len(test) < ENOUGH_TWEETS:
         found.append(later(FEW_TWEETS, count=len(test)))
+    share, held = (sum(len(tweet.text) < LENGTHS for tweet in parts[name]) for name in ("train", "test"))
+    share /= len(parts["train"])
+    if share * len(test) >= LEAST_MISSED and 2 * held < share * len(test):
+        found.append(later(FEW_SHORT, length=LENGTHS, share=share, held=held, count=len(test)))
     if days < FEWEST_DAYS and undated < len(dates):
         found.append(later(FEW_DAYS, days=days, fewest=FEWEST_DAYS))
     return found
