@@ -27,6 +27,11 @@ def input_device(model: Any) -> torch.device:
     return next((p.device for p in model.parameters() if p.device.type != "cpu"), torch.device("cpu"))
 
 
+def logits_device(model: Any) -> torch.device:
+    """The device of the logits: the head's, wherever the hidden states are."""
+    return model.get_output_embeddings().weight.device
+
+
 def last_hidden_states(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """What the head reads [rows, positions, hidden] for padded ids [rows, positions], without a cache.
 
@@ -52,7 +57,7 @@ def last_hidden_states(model: Any, ids: torch.Tensor) -> torch.Tensor:
 def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
     """The head's logits [n, vocabulary] of hidden states [n, hidden]."""
     head = model.get_output_embeddings()
-    return head(hidden.to(head.weight.device, head.weight.dtype))
+    return head(hidden.to(logits_device(model), head.weight.dtype))
 
 
 def token_losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor, slice_bytes: int = SLICE_BYTES) -> torch.Tensor:
@@ -63,7 +68,7 @@ def token_losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor, slice_
     import torch
 
     step = positions_per_slice(model.config.vocab_size, slice_bytes)
-    targets = targets.to(model.get_output_embeddings().weight.device)
+    targets = targets.to(logits_device(model))
     losses = [
         torch.nn.functional.cross_entropy(logits_of(model, some).float(), goal, reduction="none").cpu()
         for some, goal in zip(hidden.split(step), targets.split(step), strict=True)
