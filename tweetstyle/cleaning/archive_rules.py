@@ -112,8 +112,9 @@ def repetitions(pairs: Iterable[DuplicatePair], texts: Sequence[str], every_leng
     """
     from tweetstyle.text.copying import is_recitable
 
-    says = lru_cache(4096)(lambda place: tuple(TELLING.findall(folded(texts[place]))))
-    words = lru_cache(4096)(lambda place: frozenset(_WORD.findall(folded(texts[place]))))
+    fold = lru_cache(4096)(lambda place: folded(texts[place]))
+    says = lru_cache(4096)(lambda place: tuple(TELLING.findall(fold(place))))
+    words = lru_cache(4096)(lambda place: frozenset(_WORD.findall(fold(place))))
 
     def same(one: int, other: int) -> bool:
         return says(one) == says(other) and not _negates(words(one), words(other))

@@ -93,9 +93,8 @@ def calibrate(
     limit = share_in(copies, real)
     # The default has written for the prompts of every other candidate: once for each number of them.
     default = {count: measures.measured(texts[left[0]][:count], copies, confidence) for count in {*map(len, texts.values())}}
-    candidates = [
-        candidate(grid[name], measures.measured(of, copies, confidence), default[len(of)], limit, confidence) for name, of in texts.items()
-    ]
+    found = {name: default[len(of)] if name == left[0] else measures.measured(of, copies, confidence) for name, of in texts.items()}
+    candidates = [candidate(grid[name], of, default[of.tweets], limit, confidence) for name, of in found.items()]
     chosen = [place for place, one in enumerate(candidates) if one.tweets == samples and not one.refused and one.closer.sign > 0]
     nearest = min(chosen, key=lambda place: candidates[place].distance.estimate, default=0)
     return Calibration(nearest, noise_floor(measures.real, writing.seed), limit, candidates)

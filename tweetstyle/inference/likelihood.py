@@ -143,14 +143,13 @@ def _hidden(model: Any, pack: Pack, cache: Any, before: int, budget: int) -> tor
     device, hidden, total = input_device(model), [], len(pack.ids)
     if not total:  # one token each, and the prefix predicts it
         return torch.empty(0, model.config.hidden_size, device=device, dtype=model.dtype)
-    keys, dtype = cache, model.lm_head.weight.dtype
+    keys, cached, dtype = cache, cache is not None or total > budget, model.lm_head.weight.dtype
     for start in range(0, total, budget):
         part = slice(start, start + budget)
         ids, positions = (torch.from_numpy(of[part])[None].to(device) for of in (pack.ids, pack.positions))
         sees = np.pad(pack.sees[part, : part.stop], ((0, 0), (before, 0)), constant_values=True)
         # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
         mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(device)
-        cached = keys is not None or total > budget
         read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=keys, use_cache=cached)
         keys = read.past_key_values
         hidden.append(read.last_hidden_state[0])

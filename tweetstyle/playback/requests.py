@@ -135,10 +135,13 @@ def _instruction(language: str, kind: Kind) -> str:
     return prompt["instruction"].format(kind=prompt["kinds"][kind], language=Say("en").named("languages", language))
 
 
-@cache
 def _prompt(language: str) -> dict[str, Any]:
-    prompts = yaml.safe_load(files("tweetstyle").joinpath("playback/prompts.yaml").read_text(encoding="utf-8"))
-    return prompts["fr" if language == "fr" else "en"]
+    return _prompts()["fr" if language == "fr" else "en"]
+
+
+@cache
+def _prompts() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(files("tweetstyle").joinpath("playback/prompts.yaml").read_text(encoding="utf-8"))
 
 
 def _quoted(text: str) -> str:

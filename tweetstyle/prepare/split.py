@@ -23,7 +23,6 @@ FEWEST_DAYS = 5
 UNDATED = N_("{undated:,} of {count:,} tweets have no date: they are taken to be the earliest, in the archive's order")
 FEW_TWEETS = N_("only {count:,} test tweets: enough to see a clear gain, not a small difference between two settings")
 FEW_DAYS = N_("the test tweets cover too few days for an interval: {days}, at least {fewest} are needed")
-
 FEW_SHORT = N_(
     "short tweets (fewer than {length} characters) are {share:.0%} of the training tweets and {held:,} of the {count:,} test tweets: "
     "texts written often are trained on, so the figures say less about them"
@@ -171,8 +170,8 @@ def warnings(parts: Mapping[str, Sequence[Tweet]]) -> list[Later]:
         found.append(later(UNDATED, undated=undated, count=len(dates)))
     if len(test) < ENOUGH_TWEETS:
         found.append(later(FEW_TWEETS, count=len(test)))
-    share, held = (sum(len(tweet.text) < LENGTHS for tweet in parts[name]) for name in ("train", "test"))
-    share /= len(parts["train"])
+    trained, held = (sum(len(tweet.text) < LENGTHS for tweet in parts[name]) for name in ("train", "test"))
+    share = trained / len(parts["train"])
     if share * len(test) >= LEAST_MISSED and 2 * held < share * len(test):
         found.append(later(FEW_SHORT, length=LENGTHS, share=share, held=held, count=len(test)))
     if days < FEWEST_DAYS and undated < len(dates):

@@ -29,15 +29,15 @@ NAMES = {
     "client": ("source", "client", "source_label", "sourcelabel", "via"),
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
-RETWEETED = frozenset(
+KINDS = frozenset("type kind tweet_type tweettype post_type".split())
+"""Columns and fields that name what a post is: someone else's by one of `RETWEET`."""
+RETWEET = ("retweet", "retweeted", "rt", "reposted", "repost")
+RETWEETED = KINDS | frozenset(
     "retweeted_status_id retweeted_status_id_str retweeted_status retweeted_status_result retweetedtweet retweeted_tweet "
     "is_retweet isretweet is_rt isrt retweet retweet_id user_rt_id "
     "referenced_tweets".split()
 )
-"""Columns and fields of which any may say that a tweet is someone else's: by a yes, or by what is retweeted."""
-KINDS = frozenset("type kind tweet_type tweettype post_type".split())
-"""Columns and fields that say so by one of `RETWEET`."""
-RETWEET = ("retweet", "retweeted", "rt", "reposted", "repost")
+"""Columns and fields of which any may say that a tweet is someone else's: by a yes, by what is retweeted, or by its kind."""
 REQUIRED = "texte"
 TRUNCATED = "truncated"
 """Reason of a text whose end the archive has not."""
@@ -93,7 +93,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     if REQUIRED not in columns:
         raise _no_text(header, f"{document}:{line}")
     times, bad, count, zeros = Times(str(document)), BadRows(str(document)), 0, 0
-    flags = [(named(column), place) for place, column in enumerate(header) if named(column) in RETWEETED | KINDS]
+    flags = [(named(column), place) for place, column in enumerate(header) if named(column) in RETWEETED]
     for line, cells in _whole_rows(rows, document, len(header), bad):
         found = {column: cells[place] for column, place in columns.items()}
         try:
@@ -171,7 +171,7 @@ def client_name(source: str) -> str:
 
 
 def says_retweet(column: str, cell: str) -> bool:
-    """Whether a cell of `RETWEETED` or `KINDS` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
+    """Whether a cell of `RETWEETED` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
     cell = cell.strip()
     if column in KINDS:
         return cell.lower() in RETWEET

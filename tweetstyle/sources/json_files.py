@@ -8,7 +8,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.csv_source import KINDS, NAMES, REQUIRED, RETWEETED, TRUNCATED, listed, named, says_retweet, tweet_of_fields
+from tweetstyle.sources.csv_source import NAMES, REQUIRED, RETWEETED, TRUNCATED, listed, named, says_retweet, tweet_of_fields
 from tweetstyle.sources.dates import Times
 from tweetstyle.sources.text_files import BadRows, TextFile, lines_of
 
@@ -165,7 +165,7 @@ def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTw
     referenced = {item.get("type"): str(item.get("id", "")) for item in items if isinstance(item, dict)} if isinstance(items, list) else {}
     return tweet._replace(
         reply_to=tweet.reply_to or referenced.get("replied_to", ""),
-        is_retweet=any(says_retweet(name, str(value[name])) for name in RETWEETED | KINDS if value.get(name)),
+        is_retweet=any(says_retweet(name, str(value[name])) for name in RETWEETED if value.get(name)),
     )
 
 
